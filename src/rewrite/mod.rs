@@ -7,6 +7,7 @@ mod chart_values;
 mod deployers;
 mod image_stream;
 mod kustomize;
+mod release_account;
 pub mod release_values;
 mod rendered_release;
 mod unrendered_chart;
@@ -52,6 +53,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     kustomizations.truncate(written);
     inventory.kustomizations = kustomizations;
     image_stream::resolve(inventory);
+    release_account::add_secrets(inventory);
     unrendered_chart::separate_templates(inventory, sources);
     chart_artifact::leave_out_templates(inventory);
 }

@@ -141,6 +141,7 @@ mod tests {
             has_references: false,
             is_rendered: false,
             unfetched: None,
+            service_account: None,
             is_partial: false,
         };
         help(&release, chart, Some("web"), "deploy/helmfile.yaml")

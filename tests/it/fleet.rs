@@ -64,8 +64,8 @@ fn config_map_is_on_top_of_all_values() {
         |reference: &str| format!("namespace: shop\n{ROOT}  valuesFrom: [{{configMapKeyRef: {{{reference}}}}}]\n");
     let of =
         |reference: &str, namespace: &str| images(&[("fleet.yaml", &fleet(reference)), ("m.yaml", &map(namespace))]);
-    assert_eq!(of("name: m", "shop"), ["quay.io/acme/side:1", "quay.io/acme/web:map"]);
-    assert_eq!(of("name: m, namespace: x", "x"), ["quay.io/acme/side:1", "quay.io/acme/web:map"]);
+    assert_eq!(of("name: m", "shop"), ["quay.io/acme/web:map", "quay.io/acme/side:1"]);
+    assert_eq!(of("name: m, namespace: x", "x"), ["quay.io/acme/web:map", "quay.io/acme/side:1"]);
     // What is not known may replace both images.
     assert_eq!(of("name: m", "other"), ["? quay.io/acme/web:v1", "? quay.io/acme/side:1"]);
     assert_eq!(of("name: m, key: other.yaml", "shop"), ["? quay.io/acme/web:v1", "? quay.io/acme/side:1"]);
@@ -107,4 +107,19 @@ fn former_helm_operator_is_read_like_flux() {
                map}\n    side: {image: 'quay.io/acme/side:1'}\n";
     let from = "  valuesFrom: [{configMapKeyRef: {name: m}}]\n";
     assert_eq!(images(&[("a.yaml", &release(from)), ("m.yaml", map)]), ["quay.io/acme/web:v1", "quay.io/acme/side:1"]);
+}
+
+#[test]
+fn account_that_the_values_name_gives_its_pull_secrets() {
+    let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web, namespace: shop}\nimagePullSecrets: [{name: reg}]\n";
+    let secrets = |values: &str| {
+        let fleet = format!("namespace: shop\n{ROOT}    serviceAccount: {values}\n");
+        let inventory = gather(&[("fleet.yaml", &fleet), ("account.yaml", account)]);
+        let pod = inventory.pod(inventory.images[0].pod);
+        pod.pull_secrets.iter().flatten().map(|secret| secret.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(secrets("{create: false, name: web}"), ["reg"]);
+    for other in ["{create: true, name: web}", "{name: web}", "{create: false, name: other}"] {
+        assert!(secrets(other).is_empty(), "{other}");
+    }
 }

@@ -13,17 +13,20 @@ fn gather(files: &[(&str, &str)]) -> Inventory {
 
 /// What is asked for of each release, or `? ` before what is known of an image that something else completes.
 fn images(inventory: &Inventory) -> Vec<String> {
-    let shown = inventory.images.iter().map(|image| {
+    let shown = inventory.images.iter().filter_map(|image| {
         assert_eq!(image.container.kind, ContainerKind::Values);
         let release = inventory.pod(image.pod).release.map(|id| &inventory.releases[id.0 as usize]).unwrap();
-        assert_eq!(release.installer, Installer::Helmfile);
+        // The chart stands by itself if no release installs it.
+        if release.installer != Installer::Helmfile {
+            return None;
+        }
         let mark = match &image.image {
             ImageText::Reference(_) => "",
             ImageText::Skipped(Skip::ChosenByChart) => "? ",
             ImageText::Skipped(_) => "- ",
             other => panic!("{other:?}"),
         };
-        format!("{} {mark}{}", release.name.as_deref().unwrap_or_default(), image.text.value)
+        Some(format!("{} {mark}{}", release.name.as_deref().unwrap_or_default(), image.text.value))
     });
     shown.collect()
 }

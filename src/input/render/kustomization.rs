@@ -225,7 +225,8 @@ mod tests {
         let read = |(at, source)| Inventory::of(SourceId(at as u32), source, ReadOptions::default());
         let parts: Vec<_> = sources.iter().enumerate().map(read).collect();
         let jobs = find(&Sources::new(sources), &parts, &BTreeSet::new());
-        let found: Vec<_> = jobs.iter().map(|job| (job.folder.as_str(), job.kind, job.covers.len())).collect();
-        assert_eq!(found, [("prod", JobKind::Kustomization { wraps: false }, 4)]);
+        let found: Vec<_> = jobs.iter().map(|job| (job.folder.as_str(), job.covers.len())).collect();
+        assert_eq!(found, [("prod", 4)]);
+        assert!(matches!(jobs[0].kind, JobKind::Kustomization { wraps: false }));
     }
 }

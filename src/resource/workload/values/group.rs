@@ -37,7 +37,7 @@ impl Word {
     }
 
     /// Marks the value as one that Helm's `--set` reads, which has no floats: a chart prints it as written.
-    pub(super) fn as_parameter(self) -> Self {
+    pub(super) fn of_parameter(self) -> Self {
         Self { printed: Some(self.written.clone()), ..self }
     }
 

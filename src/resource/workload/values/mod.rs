@@ -87,6 +87,8 @@ pub struct Release {
     pub is_rendered: bool,
     /// Why its chart could not be fetched, if that was tried.
     pub unfetched: Option<String>,
+    /// The service account that the values name and the chart does not create.
+    pub service_account: Option<Spanned<String>>,
     /// Whether the object is only a part of a release: a patch, or the values for a chart that another object names.
     pub is_partial: bool,
 }
@@ -231,12 +233,13 @@ fn add<'d>(
     let references = References { lookup, file: whole.source, chart: chart.as_deref() };
     let mut unread = reading.unread;
     let defaults = lookup.defaults(&reading.release.chart);
-    let mut sets = Sets { references, defaults, parameters: &reading.parameters, secrets: Vec::new(), unread: None };
+    let parameters = &reading.parameters;
+    let mut sets = Sets { references, defaults, parameters, secrets: Vec::new(), account: None, unread: None };
     let FoundValues { mut images, nameless, first_nameless } = match reading.targets.is_empty() {
         true => sets.read(&reading.parts.iter().collect::<Vec<_>>()),
         false => sets.read_targets(&reading.parts, &reading.targets),
     };
-    let Sets { mut secrets, unread: of_sets, .. } = sets;
+    let Sets { mut secrets, account, unread: of_sets, .. } = sets;
     unread = of_sets.or(unread);
     if reading.is_post_rendered || reading.is_doubtful {
         images.iter_mut().for_each(FoundImage::doubt);
@@ -249,6 +252,7 @@ fn add<'d>(
         first_incomplete: first_nameless,
         unread,
         has_references,
+        service_account: account,
         ..reading.release
     };
     let pod = |span, own: Vec<SecretReference>| {
@@ -309,6 +313,7 @@ struct Sets<'s, 'd> {
     parameters: &'s [Parameter<'d>],
     /// The pull secrets of all pods.
     secrets: Vec<SecretReference>,
+    account: Option<Spanned<String>>,
     /// The path of the lowest set that is not read as a whole.
     unread: Option<String>,
 }
@@ -333,6 +338,9 @@ impl Sets<'_, '_> {
             layers.turn_to(at);
             let is_read = part.read(references, &mut |tree, place| {
                 self.secrets.extend(release_secrets(tree, place));
+                if self.account.is_none() {
+                    self.account = service_account(tree, place);
+                }
                 is_whole &= walk::images(tree, place, &mut overrides, &mut layers, self.defaults, &mut values);
             });
             if !(is_read && is_whole) {
@@ -369,6 +377,14 @@ impl Sets<'_, '_> {
         }
         found
     }
+}
+
+/// The service account that the values name for the pods of a release, if the chart is told not to create it.
+fn service_account(tree: Node<'_>, place: &PartPlace<'_>) -> Option<Spanned<String>> {
+    let account = tree.get("serviceAccount")?;
+    let is_given = account.get("create").is_some_and(|create| create.text() == Some("false"));
+    let name = account.get("name").filter(|_| is_given)?;
+    Some(spanned(name.as_str().filter(|name| !name.is_empty())?.to_owned(), name, place))
 }
 
 /// The pull secrets that the values give to all pods of a release.

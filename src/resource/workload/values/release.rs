@@ -56,6 +56,7 @@ impl<'d> Reading<'d> {
                 has_references: false,
                 is_rendered: false,
                 unfetched: None,
+                service_account: None,
                 is_partial: false,
             },
             parts: Vec::new(),

@@ -70,7 +70,7 @@ pub(super) struct Overrides {
 impl Overrides {
     pub(super) fn new(parameters: &[Parameter<'_>]) -> Self {
         let word = |Parameter { name, value, path, .. }: &Parameter<'_>| {
-            Some((name.clone(), Word::read(*value, value.span(), || path.clone())?.as_parameter()))
+            Some((name.clone(), Word::read(*value, value.span(), || path.clone())?.of_parameter()))
         };
         Self { words: parameters.iter().filter_map(word).collect(), used: BTreeSet::new() }
     }

@@ -6,6 +6,7 @@ fn named(chart: &str, repository: Option<&str>, version: &str) -> ChartName {
         repository: repository.map(str::to_owned),
         version: Some(version.to_owned()),
         source: None,
+        pin: None,
     }
 }
 
