@@ -7,7 +7,6 @@ use super::part::Part;
 use super::reference::{FileBase, ReferenceTarget};
 use super::release::{Reading, known, text};
 use super::{Installer, TargetNamespace};
-use crate::resource::kustomization::folder;
 use crate::resource::workload::path::join;
 use crate::text::yaml::Node;
 
@@ -49,7 +48,7 @@ pub(super) fn of_fleet<'d>(file: &str, root: Node<'d>) -> Option<Vec<Reading<'d>
     reading.release.chart.version = holders.clone().find_map(|holder| text(field(holder, "version")));
     if chart.is_none() && repository.is_none() {
         // The chart is the folder of the file (`chartPath`).
-        let own = Some(folder(file)).filter(|own| !own.is_empty());
+        let own = file.rsplit_once('/').map(|(own, _)| own);
         reading.release.chart.chart = Some(own.unwrap_or(".").to_owned());
     }
     let is_folder = reading.release.chart.chart.as_deref().is_some_and(|chart| !chart.contains("://"));

@@ -40,6 +40,7 @@ pub(super) fn of_operator<'d>(object: &Object<'d>) -> Reading<'d> {
     if is_git {
         reading.chart_values(chart.and_then(|chart| chart.get("path")));
     }
+    reading.refers(spec, &["valueFileSecrets"], &path);
     for (at, source) in spec.get("valuesFrom").into_iter().flat_map(Node::items).enumerate() {
         let named = ["configMapKeyRef", "secretKeyRef", "externalSourceRef", "chartFileRef"];
         let Some((kind, reference)) = named.iter().find_map(|kind| Some((*kind, source.get(kind)?))) else { continue };

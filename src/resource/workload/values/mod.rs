@@ -126,7 +126,7 @@ pub(crate) fn extract_with<'d>(
     lookup: &dyn ReferenceLookup,
     found: &mut WorkloadFacts<'d>,
 ) -> bool {
-    let Some(readings) = release::of_object(object) else { return false };
+    let Some(readings) = of_object(object) else { return false };
     readings.into_iter().for_each(|reading| add(reading, object.node.span(), resource, lookup, found));
     true
 }
@@ -158,7 +158,15 @@ pub(crate) fn texts_of(object: &Object<'_>, lookup: &dyn ReferenceLookup) -> Vec
         }
         (reading.release.span, found)
     };
-    release::of_object(object).into_iter().flatten().map(of_reading).collect()
+    of_object(object).into_iter().flatten().map(of_reading).collect()
+}
+
+/// Returns the releases of an object; `None` if it is of another kind.
+fn of_object<'d>(object: &Object<'d>) -> Option<Vec<Reading<'d>>> {
+    match (object.name.group(), object.name.kind.as_str()) {
+        (helm_operator::GROUP, "HelmRelease") => Some(vec![helm_operator::of_operator(object)]),
+        _ => release::of_object(object),
+    }
 }
 
 /// A single value that takes precedence over the sets, such as Helm's `--set`.

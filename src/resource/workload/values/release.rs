@@ -4,7 +4,6 @@
 //! Follows `api/v2/helmrelease_types.go` of Flux's helm-controller, `pkg/apis/application/v1alpha1/types.go` of Argo
 //! CD, `pkg/apis/helm.cattle.io/v1/types.go` of k3s' helm-controller, and `api/types/helmchartargs.go` of kustomize.
 
-use super::helm_operator;
 use super::part::Part;
 use super::reference::{FileBase, ReferenceTarget, ValuesReference};
 use super::{ChartName, Installer, Parameter, Release, SourceReference, TargetNamespace};
@@ -130,7 +129,6 @@ pub(super) fn known(node: Option<Node<'_>>) -> Option<String> {
 pub(super) fn of_object<'d>(object: &Object<'d>) -> Option<Vec<Reading<'d>>> {
     match (object.name.group(), object.name.kind.as_str()) {
         ("helm.toolkit.fluxcd.io", "HelmRelease") => Some(vec![of_flux(object)]),
-        (helm_operator::GROUP, "HelmRelease") => Some(vec![helm_operator::of_operator(object)]),
         ("helm.cattle.io", "HelmChart" | "HelmChartConfig") => Some(vec![of_helm_controller(object)]),
         ("argoproj.io", "Application") => {
             let destination = object.node.at(&["spec", "destination"]);

@@ -2,7 +2,7 @@
 
 use super::part::Part;
 use super::reference::{ReferenceTarget, ValuesReference};
-use super::release::{self, Reading};
+use super::release::Reading;
 use super::{ChartName, Installer, ReleaseKey};
 use super::{fleet, helmfile};
 use crate::resource::{self, Object, ResourceName};
@@ -87,7 +87,7 @@ pub fn render_inputs(id: SourceId, source: &Source) -> Vec<RenderInput> {
 
 /// Returns the releases of an object that a chart can be rendered for.
 pub(crate) fn render_inputs_of(object: &Object<'_>) -> Vec<RenderInput> {
-    let readings = release::of_object(object).unwrap_or_default().into_iter();
+    let readings = super::of_object(object).unwrap_or_default().into_iter();
     readings.filter_map(|reading| of_reading(reading, &object.name)).collect()
 }
 
