@@ -112,9 +112,9 @@ impl<'d> State<'d> {
         let own = Holder { node: item, path: format!("releases[{at}]"), except: Vec::new() };
         let mut holders = Vec::new();
         let is_whole = self.inherit(&own, &mut Vec::new(), &mut holders);
-        // mergo fills in what the first one leaves empty, so that a template takes precedence over its release.
+        // A release takes precedence over the templates that it inherits.
         let field = |key: &str| {
-            let mut found = holders.iter().filter_map(|holder| holder.get(key));
+            let mut found = holders.iter().rev().filter_map(|holder| holder.get(key));
             found.find(|node| node.text().is_none_or(|text| !text.is_empty()))
         };
         let condition = field("condition").and_then(Node::text).map(str::to_ascii_lowercase);
