@@ -209,8 +209,8 @@ fn json_keys_follow_the_documented_order() {
                     digest media_type platforms size attempts";
     assert_eq!(keys_at(&text, 6, "\"images\"").join(" "), expected);
     let expected = "files documents resources image_uses unique_images pullable failing unverified skipped \
-                    not_pulled charts charts_failing charts_unverified errors warnings notes suppressed baselined \
-                    requests";
+                    not_pulled unrendered_releases charts charts_failing charts_unverified errors warnings notes \
+                    suppressed baselined requests";
     assert_eq!(keys_at(&text, 4, "\"summary\"").join(" "), expected);
 }
 

@@ -45,7 +45,8 @@ fn a_link_to_another_host_is_not_followed() {
         let link = format!("<http://{}/v2/acme/api/tags/list>; rel=\"next\"", other.host());
         r.answer("GET", "/v2/acme/api/tags/list", [Answer::status(200).json(&body).header("Link", &link)]);
     });
-    assert_eq!(tags(list(plain(&server), &image(&server.host(), "acme/api:2"))), ["1"]);
+    let listed = list(plain(&server), &image(&server.host(), "acme/api:2"));
+    assert_eq!(listed, TagList::Incomplete(vec!["1".to_owned()]));
     assert_eq!(other.count(), 0);
 }
 
