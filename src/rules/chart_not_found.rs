@@ -97,9 +97,7 @@ fn help(artifact: &ChartArtifact, judged: &JudgedArtifact) -> String {
                 None => "publish it first, or use an existing tag".to_owned(),
             }
         }
-        (Wanted::Range(_), Some(tags)) if tags.is_empty() => {
-            "the repository has no tags: publish the chart first".into()
-        }
+        (Wanted::Range(_), Some([])) => "the repository has no tags: publish the chart first".into(),
         (Wanted::Range(_), Some(_)) => {
             "widen the range, or publish a version in it; prereleases are in a range only if it names one".to_owned()
         }
