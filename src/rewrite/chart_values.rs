@@ -7,7 +7,7 @@ use crate::resource::ResourceName;
 use crate::resource::chart::{CHART_FILE, ChartFile, chart_of};
 use crate::resource::kustomization::normalise;
 use crate::resource::workload::values::{self, ChartName, Installer, Release, ReleaseId};
-use crate::resource::workload::{ImageUse, PodId, Resource, ResourceId, WorkloadFacts};
+use crate::resource::workload::{ImageText, ImageUse, PodId, Resource, ResourceId, Skip, WorkloadFacts};
 use crate::rewrite::release_values::InputLookup;
 use crate::text::source::{SourceId, SourceOrigin, Sources};
 use crate::text::yaml::{self, Piece};
@@ -136,7 +136,11 @@ fn add(inventory: &mut Inventory, chart: &ChartFile, sets: &[Vec<String>], looku
             let mut places = std::iter::once(image.text.span).chain(image.decided_by.iter().map(|other| other.span));
             places.any(|span| Some(span.source) == last)
         };
-        found.images.retain(is_of_last);
+        // A mapping `image` with a key `image` has a part of the name there, to which the chart adds its registry.
+        let is_part = |image: &ImageUse| {
+            image.path.ends_with("image.image") && matches!(image.image, ImageText::Skipped(Skip::ChosenByChart))
+        };
+        found.images.retain(|image| is_of_last(image) && !is_part(image));
         if found.images.is_empty() {
             continue;
         }

@@ -130,3 +130,14 @@ fn finding_leads_to_the_values_of_the_operator() {
     assert!(places.contains(&("mine.yaml", 4)) && !places.contains(&("web/values.yaml", 2)), "{places:?}");
     assert!(!run().output().stdout.contains("hunter2"));
 }
+
+#[test]
+fn part_of_a_name_is_not_listed_without_its_registry() {
+    let values =
+        "controller: {image: {image: ingress/controller, tag: v1}, side: {repository: ingress/side, tag: v1}}\n";
+    let files = [("shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"), ("shop/values.yaml", values)];
+    let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
+    let inventory = gather_sources(sources, ReadOptions::default()).inventory;
+    let listed: Vec<_> = inventory.images.iter().map(|image| image.text.value.as_str()).collect();
+    assert_eq!(listed, ["ingress/side:v1"]);
+}
