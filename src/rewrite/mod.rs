@@ -35,6 +35,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     chart_artifact::settle(inventory, &kustomizations, sources);
     set_namespaces(inventory, &builds, &settled, sources);
     deployers::mark_rendered(inventory, &kustomizations[..written], sources);
+    deployers::doubt_releases(inventory, &kustomizations[..written], &builds, sources);
     mark_generated(&mut inventory.secrets, &builds);
     mark_filled_in(&mut inventory.secrets, &inventory.filled_in);
     secret::follow_mirrors(&mut inventory.secrets);

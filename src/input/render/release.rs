@@ -41,6 +41,7 @@ pub(super) struct ReleaseJob {
     /// The files of values, in Helm's order. `Err` is why they could not be written.
     values: Result<Vec<PathBuf>, String>,
     parameters: Vec<ParameterText>,
+    runs_tests: bool,
 }
 
 /// Returns the releases whose chart is in the inputs.
@@ -86,6 +87,7 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
             input.values.extend(more.into_iter().flatten().cloned());
         }
         let (texts, unread) = texts(&input, id, &lookup);
+        let unread = unread.or_else(|| texts.iter().any(|text| has_variable(text)).then(|| VARIABLES.to_owned()));
         let source = sources.get(id);
         let file_folder = match source.origin() {
             crate::text::source::SourceOrigin::Rendered(rendering) => rendering.folder.clone(),
@@ -97,6 +99,7 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
             file_folder,
             values: write(&texts, at, bench),
             parameters: input.parameters,
+            runs_tests: input.runs_tests,
             origin: RenderedRelease {
                 name: input.object.to_string(),
                 span: input.key.0,
@@ -116,6 +119,13 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
 
 fn folder_name(file: &str) -> String {
     folder(file).to_owned()
+}
+
+/// What is unread if values contain a variable of Flux or Fleet: it may be part of a condition.
+const VARIABLES: &str = "${…}";
+
+fn has_variable(text: &str) -> bool {
+    text.match_indices("${").any(|(at, _)| text[..at].bytes().last() != Some(b'$'))
 }
 
 /// Returns the texts of a release's values in order, and the path of the first that is unknown.
@@ -197,6 +207,9 @@ impl ReleaseJob {
         let namespace = self.origin.namespace.as_deref().unwrap_or(UNKNOWN_NAMESPACE);
         let mut arguments = vec!["template".into(), self.name.clone().into(), chart, KUBE_VERSION.into()];
         arguments.push(format!("--namespace={namespace}").into());
+        if !self.runs_tests {
+            arguments.push("--skip-tests".into());
+        }
         for file in self.values.as_ref().map_err(Clone::clone)? {
             let mut argument = OsString::from("--values=");
             argument.push(file);

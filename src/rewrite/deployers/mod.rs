@@ -3,6 +3,7 @@
 //! Both change the folder's kustomization in place: an override replaces a field, it is not an overlay.
 
 mod applications;
+mod releases;
 mod rendered;
 mod substitution;
 mod variables;
@@ -10,6 +11,7 @@ mod variables;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use applications::complete;
+pub(super) use releases::doubt_releases;
 pub(super) use rendered::mark_rendered;
 pub(super) use substitution::Refusals;
 pub(super) use variables::{Known, KnownVariables};

@@ -2,6 +2,11 @@
 
 use std::env;
 
+use pullcheck::input::gather;
+use pullcheck::input::load::{self, WalkOptions};
+use pullcheck::input::render::RenderOptions;
+use pullcheck::inventory::ReadOptions;
+use pullcheck::registry::Interrupter;
 use pullcheck_support::{Run, renderer};
 
 use super::{Stage, images, json, pod};
@@ -82,7 +87,7 @@ fn helm_gets_the_values_name_and_namespace_of_the_release() {
     stage.run().arg(".").output();
     assert_eq!(
         stage.written("helm", "words"),
-        "template\ngreen\n./shop\n--kube-version=1.37.0\n--namespace=shops\nd: 1\n{\"a\":1,\"b\":\"1\",\"c\":[true,null]}\
+        "template\ngreen\n./shop\n--kube-version=1.37.0\n--namespace=shops\n--skip-tests\nd: 1\n{\"a\":1,\"b\":\"1\",\"c\":[true,null]}\
          --set=image.tag=v2\\,v3\n--set-string=x=1\n"
     );
 }
@@ -196,5 +201,48 @@ fn config_of_k3s_takes_precedence_over_the_chart_in_the_object() {
     let expected = ["shop:v3", "set:v1", "fixed:v1"].map(|end| format!("shops/shop-shops: quay.io/acme/{end}"));
     for image in &expected {
         assert!(found.iter().any(|line| line.starts_with(image.as_str())), "{image}: {found:#?}");
+    }
+}
+
+/// How certain the images of a stage's release are: an absent one is an error, or something less.
+fn pod_certainty(stage: &Stage) -> Vec<bool> {
+    let (inputs, errors) = load::inputs(&[stage.folder.path().display().to_string()], &WalkOptions::default()).unwrap();
+    let options = RenderOptions { path: env::var_os("PATH").unwrap(), ..RenderOptions::default() };
+    let gathered = gather::gather_rendered(&inputs, errors, ReadOptions::default(), &options, &Interrupter::default());
+    let inventory = gathered.unwrap().unwrap().0.inventory;
+    inventory.images.iter().map(|image| inventory.pod(image.pod).origin.is_certain()).collect()
+}
+
+#[test]
+fn release_that_flux_may_change_is_uncertain() {
+    if renderer(&["helm"]).is_none() {
+        return;
+    }
+    let flux = |spec: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: apps, namespace: \
+             flux-system}}\nspec:\n  path: ./apps\n  sourceRef: {{kind: GitRepository, name: ops}}\n{spec}"
+        )
+    };
+    let patch = "  patches: [{target: {kind: HelmRelease}, patch: '[{\"op\": \"add\", \"path\": \"/spec/values/side\", \"value\": {}}]'}]\n";
+    let plain = release("  values: {image: {tag: v2}}\n");
+    let variable = release("  values: {image: {tag: v2}, host: '${HOST}'}\n");
+    for (text, spec, is_certain) in [(&plain, "", true), (&plain, patch, false), (&variable, "", false)] {
+        let stage = staged(text, &[("clusters/apps.yaml", &flux(spec))]);
+        let found = pod_certainty(&stage);
+        assert_eq!(found, [is_certain; 3], "{spec} {text}");
+    }
+}
+
+#[test]
+fn tests_of_the_chart_are_rendered_only_if_they_run() {
+    if renderer(&["helm"]).is_none() {
+        return;
+    }
+    let test = "apiVersion: v1\nkind: Pod\nmetadata: {name: t, annotations: {helm.sh/hook: test}}\nspec:\n  containers:\n    - \
+                name: t\n      image: quay.io/acme/test:v1\n";
+    for (spec, count) in [("", 3), ("  test: {enable: true}\n", 4)] {
+        let stage = staged(&release(spec), &[("charts/shop/templates/tests/t.yaml", test)]);
+        assert_eq!(images(&json(&real(&stage).output())).len(), count, "{spec}");
     }
 }

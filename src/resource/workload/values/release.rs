@@ -30,6 +30,8 @@ pub(super) struct Reading<'d> {
     pub(super) content: Option<Node<'d>>,
     /// Whether the rendered objects are changed in a way that may replace their images.
     pub(super) is_post_rendered: bool,
+    /// Whether the installer runs the tests of the chart.
+    pub(super) runs_tests: bool,
     /// Whether values that are not read may replace any image in those that are.
     pub(super) is_doubtful: bool,
 }
@@ -65,6 +67,7 @@ impl<'d> Reading<'d> {
             unread: None,
             content: None,
             is_post_rendered: false,
+            runs_tests: false,
             is_doubtful: false,
         }
     }
@@ -204,6 +207,7 @@ fn of_flux<'d>(object: &Object<'d>) -> Reading<'d> {
         reading.refer(target, source, is_optional, format!("{path}.valuesFrom[{at}]"));
     }
     reading.add(spec, "values", &path, Part::Tree);
+    reading.runs_tests = spec.at(&["test", "enable"]).is_some_and(|enable| enable.text() == Some("true"));
     let renderers = spec.get("postRenderers").into_iter().flat_map(Node::items);
     reading.is_post_rendered = renderers.filter_map(|renderer| renderer.get("kustomize")).any(|renderer| {
         let patches = ["patches", "patchesStrategicMerge", "patchesJson6902"];

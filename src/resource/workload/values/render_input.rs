@@ -38,6 +38,8 @@ pub struct RenderInput {
     pub unread: Option<String>,
     /// Whether something may change the images of the rendered objects.
     pub is_post_rendered: bool,
+    /// Whether the installer runs the tests of the chart, as `helm test` does.
+    pub runs_tests: bool,
 }
 
 /// A set of values.
@@ -137,6 +139,7 @@ fn of_reading(reading: Reading<'_>, object: &ResourceName) -> Option<RenderInput
         parameters: reading.parameters.iter().map(parameter).collect(),
         unread,
         is_post_rendered: reading.is_post_rendered,
+        runs_tests: reading.runs_tests,
     })
 }
 
