@@ -14,10 +14,11 @@ use crate::input::render::fetch;
 use crate::input::render::{Bench, Job, JobKind, path_argument};
 use crate::inventory::Inventory;
 use crate::registry::chart::{ChartError, ChartFetcher, ChartRequest};
+use crate::resource::deployer::Deployer;
 use crate::resource::kustomization::folder;
 use crate::resource::workload::values::{
-    ChartSource, FoundReference, ParameterText, ReferenceLookup as _, RenderInput, RenderValues, SourceTable,
-    render_inputs,
+    ChartSource, FoundReference, Installer, ParameterText, ReferenceLookup as _, RenderInput, RenderValues,
+    SourceTable, render_inputs,
 };
 use crate::rewrite::release_values::{InputLookup, render_inputs_of_sets};
 use crate::text::source::{RenderedRelease, SourceId, Sources};
@@ -64,11 +65,15 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
         configured.entry(config.object.name.unwrap_or_default()).or_default().extend(config.values);
     }
     let charts = SourceTable::new(&chart_sources);
+    let folder_of = |id: SourceId, input: &RenderInput| {
+        let path = input.chart.chart.as_deref().filter(|_| input.is_folder);
+        path.and_then(|path| lookup.chart_folder(id, path))
+    };
+    let repositories = Repositories::new(parts, inputs.iter().filter(|(id, input)| folder_of(*id, input).is_some()));
     let mut jobs = Vec::new();
     for (id, mut input) in inputs {
         let at = jobs.len();
-        let path = input.chart.chart.as_deref().filter(|_| input.is_folder);
-        let folder = path.and_then(|path| lookup.chart_folder(id, path));
+        let folder = folder_of(id, &input).filter(|_| repositories.is_own(&input));
         let archive = match &input.content {
             Some(content) => decoded(content, &bench.home.path().join(format!("chart-{at}.tgz"))),
             None => None,
@@ -119,6 +124,45 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
 
 fn folder_name(file: &str) -> String {
     folder(file).to_owned()
+}
+
+/// The repositories that charts and folders in the inputs are said to be from: most of them are from this one.
+struct Repositories(BTreeMap<(Deployer, String), usize>);
+
+impl Repositories {
+    fn new<'i>(parts: &[Inventory], with_chart: impl Iterator<Item = &'i (SourceId, RenderInput)>) -> Self {
+        let mut counts = BTreeMap::new();
+        let deployments = parts.iter().flat_map(|part| &part.deployments);
+        let of_deployments = deployments.filter_map(|own| Some((own.deployer, plain(own.source.as_deref()?))));
+        for key in with_chart.filter_map(|(_, input)| repository(input)).chain(of_deployments) {
+            *counts.entry(key).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    /// Whether no other repository is named as often for the same tool. A release that names none has its chart beside
+    /// it.
+    fn is_own(&self, input: &RenderInput) -> bool {
+        let Some(key) = repository(input) else { return true };
+        let own = self.0.get(&key).copied().unwrap_or_default();
+        self.0.iter().all(|(other, count)| other.0 != key.0 || *other == key || *count < own)
+    }
+}
+
+fn repository(input: &RenderInput) -> Option<(Deployer, String)> {
+    match input.installer {
+        Installer::Flux => {
+            let source = input.chart.source.as_ref()?;
+            Some((Deployer::Flux, format!("{}/{}", source.kind, source.name)))
+        }
+        Installer::ArgoCd => Some((Deployer::ArgoCd, plain(input.chart.repository.as_deref()?))),
+        _ => None,
+    }
+}
+
+fn plain(source: &str) -> String {
+    let source = source.trim_end_matches('/');
+    source.strip_suffix(".git").unwrap_or(source).to_owned()
 }
 
 /// What is unread if values contain a variable of Flux or Fleet: it may be part of a condition.

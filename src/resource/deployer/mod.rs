@@ -18,7 +18,7 @@ use crate::text::source::{Span, Spanned};
 use crate::text::yaml::{self, Piece};
 
 /// The tool that deploys a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deployer {
     /// Flux: `Kustomization` of `kustomize.toolkit.fluxcd.io`.
     Flux,

@@ -246,3 +246,19 @@ fn tests_of_the_chart_are_rendered_only_if_they_run() {
         assert_eq!(images(&json(&real(&stage).output())).len(), count, "{spec}");
     }
 }
+
+#[test]
+fn chart_of_another_repository_is_not_rendered() {
+    if renderer(&["helm"]).is_none() {
+        return;
+    }
+    let own = release("  values: {image: {tag: a}}\n");
+    let other =
+        own.replace("name: web,", "name: other,").replace("name: ops", "name: upstream").replace("tag: a", "tag: b");
+    let more = own.replace("name: web,", "name: api,").replace("tag: a", "tag: c");
+    let stage = staged(&own, &[("apps/other.yaml", &other), ("apps/more.yaml", &more)]);
+    let found = shown(&stage);
+    let of = |tag: &str| found.iter().find(|line| line.contains(&format!("shop:{tag} "))).cloned().unwrap_or_default();
+    assert!(of("a").starts_with("prod/web-prod") && of("c").starts_with("prod/api-prod"), "{found:#?}");
+    assert!(!of("b").contains("-prod:"), "{found:#?}");
+}
