@@ -34,6 +34,7 @@ pub(super) fn request(installer: Installer, chart: &ChartName) -> Option<Result<
     match (&chart.repository, chart.pin) {
         (_, Some(pin)) => {
             let wanted = match pin {
+                ChartPin::Filtered => return None,
                 ChartPin::Digest => WantedChart::Digest(version),
                 ChartPin::Semver => WantedChart::Version(version, VersionReading::FluxOciRepository),
                 ChartPin::Tag if version.is_empty() => WantedChart::Tag("latest".to_owned()),
@@ -223,6 +224,7 @@ mod tests {
                 )),
             ),
             (Installer::Flux, chart("shop", None, "1.0.0", None), None),
+            (Installer::Flux, chart("oci://ghcr.io/acme/shop", None, ">=1.0.0", Some(ChartPin::Filtered)), None),
             (Installer::Flux, chart("shop", Some("https://${DOMAIN}"), "1.0.0", None), None),
         ];
         for (installer, chart, expected) in cases {

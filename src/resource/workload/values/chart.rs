@@ -27,6 +27,8 @@ pub enum ChartPin {
     Digest,
     /// `ref.semver`: a range of versions.
     Semver,
+    /// `ref.semver` among the tags that `ref.semverFilter` leaves, which is a pattern in Go's syntax.
+    Filtered,
     /// `ref.tag`, or `latest` without any.
     Tag,
 }
@@ -77,7 +79,12 @@ impl ChartSource {
         let spec = object.node.get("spec")?;
         let reference = spec.get("ref");
         let pins = [("digest", ChartPin::Digest), ("semver", ChartPin::Semver), ("tag", ChartPin::Tag)];
+        let is_filtered = reference.and_then(|reference| reference.str("semverFilter")).is_some();
         let version = pins.into_iter().find_map(|(key, pin)| Some((pin, reference?.str(key)?.to_owned())));
+        let version = version.map(|(pin, text)| match pin {
+            ChartPin::Semver if is_filtered => (ChartPin::Filtered, text),
+            pin => (pin, text),
+        });
         Some(Self {
             kind: name.kind.clone(),
             namespace: name.namespace.clone(),
