@@ -192,18 +192,29 @@ impl FromStr for HostPattern {
     type Err = OptionsError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || OptionsError::Host(text.to_owned());
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| bad())?)),
-            _ => (text, None),
-        };
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        let plain = host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
-        if host.is_empty() || !(bracketed || plain) {
-            return Err(bad());
-        }
+        let (host, port) = parse_host(text, &[])?;
         Ok(Self { host: host.to_ascii_lowercase(), port })
     }
+}
+
+/// Splits `HOST[:PORT]`. A host is a name, which may contain these characters too, or an address in brackets.
+///
+/// # Errors
+/// The text is something else.
+pub(crate) fn parse_host<'t>(text: &'t str, more: &[char]) -> Result<(&'t str, Option<u16>), OptionsError> {
+    let bad = || OptionsError::Host(text.to_owned());
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| bad())?)),
+        _ => (text, None),
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') || more.contains(&c);
+    let is_host = host.chars().all(is_name) || is_bracketed(host);
+    (is_host && !host.is_empty()).then_some((host, port)).ok_or_else(bad)
+}
+
+/// Whether a host is an address in brackets.
+pub(crate) fn is_bracketed(host: &str) -> bool {
+    host.starts_with('[') && host.ends_with(']')
 }
 
 /// `HOST[:PORT]=ADDR:PORT`: another address for a host.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::registry::options::DOCKER_HUB;
+use crate::registry::options::{DOCKER_HUB, is_bracketed, parse_host};
 use crate::registry::options_error::OptionsError;
 use crate::text::go::glob;
 
@@ -37,19 +37,13 @@ impl FromStr for ChartHost {
     type Err = OptionsError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || OptionsError::Host(text.to_owned());
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| bad())?)),
-            _ => (text, None),
+        let (host, port) = parse_host(text, &['*'])?;
+        let host = match host.to_ascii_lowercase() {
+            // The brackets of an address would be a class of characters.
+            address if is_bracketed(&address) => address.replace('[', "\\[").replace(']', "\\]"),
+            name if name == DOCKER_HUB => "docker.io".to_owned(),
+            name => name,
         };
-        let is_address = host.starts_with('[') && host.ends_with(']');
-        let is_name = host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*'));
-        // The brackets of an address would be a class of characters.
-        let host = if is_address { host.replace('[', "\\[").replace(']', "\\]") } else { host.to_ascii_lowercase() };
-        let host = if host == DOCKER_HUB { "docker.io".to_owned() } else { host };
-        if host.is_empty() || !(is_address || is_name) {
-            return Err(bad());
-        }
         Ok(Self { host, port })
     }
 }
