@@ -275,3 +275,18 @@ fn application_set_is_one_release_for_each_application() {
         found.images()
     );
 }
+
+#[test]
+fn null_and_empty_values_clear_those_below_them() {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop-values}\ndata:\n  values.yaml: |\n    image: {repository: \
+               quay.io/acme/shop, tag: v1}\n    side: {image: 'quay.io/acme/side:v1'}\n    other: {image: {repository: \
+               quay.io/acme/other, tag: v1}}\n";
+    for cleared in
+        ["{image: {tag: null}, side: null, other: {image: null}}", "{image: {tag: ''}, side: {image: ''}, other: null}"]
+    {
+        let release = flux(&format!("{VALUES_FROM}  values: {cleared}\n"));
+        // The chart decides the tag.
+        let found = read(&[("a.yaml", &release), ("b.yaml", map)]).images();
+        assert_eq!(found, ["? quay.io/acme/shop < b.yaml: quay.io/acme/shop"], "{cleared}");
+    }
+}

@@ -123,30 +123,39 @@ impl Overrides {
 #[derive(Default)]
 pub(super) struct Layers {
     /// The parts of images in each set, the lowest first.
-    words: Vec<BTreeMap<String, Word>>,
-    /// How many of them are below the one that is read.
-    below: usize,
+    words: Vec<Words>,
+    /// The index of the set that is read.
+    at: usize,
     /// The paths of the images in the sets above it.
     above: BTreeSet<String>,
+    /// The paths that a set above it clears.
+    cleared: BTreeSet<String>,
 }
+
+/// The scalars of a set by path; `None` for one that is null or empty, which takes the place of a value below it.
+type Words = BTreeMap<String, Option<Word>>;
 
 /// The most parts of images that are remembered of all sets of a release.
 const MAX_WORDS: usize = 20_000;
 
 impl Layers {
     /// Adds the next higher set.
-    pub(super) fn add(&mut self, words: BTreeMap<String, Word>) {
+    pub(super) fn add(&mut self, words: Words) {
         self.words.push(words);
     }
 
     /// Turns to a set: those that were turned to before are above it.
     pub(super) fn turn_to(&mut self, at: usize) {
-        self.below = at;
+        if let Some(above) = self.words.get(at + 1) {
+            let cleared = above.iter().filter(|(_, word)| word.is_none());
+            self.cleared.extend(cleared.map(|(path, _)| path.clone()));
+        }
+        self.at = at;
     }
 
     fn below(&self, path: &str) -> Option<&Word> {
-        let below = self.words.get(..self.below)?;
-        below.iter().rev().find_map(|words| words.get(path))
+        let below = self.words.get(..self.at)?;
+        below.iter().rev().find_map(|words| words.get(path))?.as_ref()
     }
 
     fn has_others(&self) -> bool {
@@ -177,14 +186,14 @@ pub(super) fn scalars(tree: Node<'_>, place: &PartPlace<'_>, depth: usize, found
 /// The longest text that can be an image.
 const MAX_TEXT: usize = 512;
 
-/// Returns the scalars of a set that may be parts of images, by path.
-pub(super) fn words(tree: Node<'_>, place: &PartPlace<'_>) -> BTreeMap<String, Word> {
+/// Returns the scalars of a set that may be parts of images, and those that clear a value of any kind.
+pub(super) fn words(tree: Node<'_>, place: &PartPlace<'_>) -> Words {
     let mut found = BTreeMap::new();
     collect(tree, place, &mut Vec::new(), &mut found);
     found
 }
 
-fn collect<'a>(node: Node<'a>, place: &PartPlace<'_>, steps: &mut Vec<Step<'a>>, found: &mut BTreeMap<String, Word>) {
+fn collect<'a>(node: Node<'a>, place: &PartPlace<'_>, steps: &mut Vec<Step<'a>>, found: &mut Words) {
     if node.is_alias() && !steps.is_empty() || steps.len() >= MAX_STEPS {
         return;
     }
@@ -193,9 +202,11 @@ fn collect<'a>(node: Node<'a>, place: &PartPlace<'_>, steps: &mut Vec<Step<'a>>,
         steps.push(Step::Key(key));
         if entry.value.text().is_none() {
             collect(entry.value, place, steps, found);
-        } else if (PARTS.contains(&key) || is_image_key(key)) && found.len() < MAX_WORDS {
+        } else if found.len() < MAX_WORDS {
             let word = Word::at(entry.value, place, || place.path(steps));
-            found.extend(word.map(|word| (render(steps), word)));
+            if word.is_none() || PARTS.contains(&key) || is_image_key(key) {
+                found.insert(render(steps), word);
+            }
         }
         steps.pop();
     }
@@ -299,7 +310,9 @@ impl<'a> Walk<'_, '_, 'a> {
                 continue;
             }
             self.steps.push(Step::Key(name));
-            if entry.value.text().is_none() {
+            if self.is_cleared() {
+                // Nothing of it is left.
+            } else if entry.value.text().is_none() {
                 self.below(entry.value, name);
             } else if name == "image" || key == "images" || is_image_key(name) {
                 let naming = if is_container { Naming::AsWritten } else { self.naming };
@@ -350,17 +363,21 @@ impl<'a> Walk<'_, '_, 'a> {
         self.layers.has_others() && !self.layers.above.insert(render(&self.steps))
     }
 
+    /// Whether a set above this one clears the value.
+    fn is_cleared(&self) -> bool {
+        !self.layers.cleared.is_empty() && self.layers.cleared.contains(&render(&self.steps))
+    }
+
     /// Reads the parts of an image in a mapping. Returns whether there are any.
     fn group(&mut self, node: Node<'a>, key: &str) -> bool {
         let mut word = |part: &'static str| {
             self.steps.push(Step::Key(part));
             let given = self.overrides.take(|| render(&self.steps));
-            let own = || {
-                let value = node.get(part)?;
-                Word::at(value, self.place, || self.place.path(&self.steps))
-            };
-            let below = || self.layers.below(&render(&self.steps)).cloned().map(Word::of_lower_set);
-            let word = given.or_else(own).or_else(below);
+            let word = given.or_else(|| match node.get(part) {
+                // A value that is null or empty takes the place of the one below it, too.
+                Some(value) => Word::at(value, self.place, || self.place.path(&self.steps)),
+                None => self.layers.below(&render(&self.steps)).cloned().map(Word::of_lower_set),
+            });
             self.steps.pop();
             word
         };
