@@ -22,6 +22,16 @@ fn chart(host: &str) -> Vec<u8> {
     ])
 }
 
+/// A registry with the chart and its image, and its host; `None` if it or Helm is not installed.
+async fn registry() -> Option<(Server, String)> {
+    renderer(&["helm"])?;
+    let server = Server::start(&Setup::open())?;
+    let (pusher, host) = (Pusher::open(&server), server.host());
+    pusher.chart("charts/shop", "1.2.0", &chart(&host)).await;
+    pusher.image("shop/web", "1.0.0").await;
+    Some((server, host))
+}
+
 /// A Flux release by a range of versions, and Argo CD's by a version.
 fn releases(host: &str, tag: &str, version: &str) -> String {
     format!(
@@ -78,13 +88,7 @@ fn pods(report: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn images_of_fetched_charts_are_checked_at_the_lines_of_their_releases() {
-    if renderer(&["helm"]).is_none() {
-        return;
-    }
-    let Some(server) = Server::start(&Setup::open()) else { return };
-    let (pusher, host) = (Pusher::open(&server), server.host());
-    pusher.chart("charts/shop", "1.2.0", &chart(&host)).await;
-    pusher.image("shop/web", "1.0.0").await;
+    let Some((_server, host)) = registry().await else { return };
     let report = check(&releases(&host, "7.7", "1.2.0"), &host, &["--fetch-charts"]);
     assert_eq!(pods(&report), ["web/flux 7.7 fails 15", "prod/argo 1.0.0 pullable 24"], "{report}");
     let findings = report["findings"].as_array().expect("a list of findings");
@@ -96,13 +100,7 @@ async fn images_of_fetched_charts_are_checked_at_the_lines_of_their_releases() {
 
 #[tokio::test]
 async fn chart_that_is_not_fetched_leaves_its_release_unverified() {
-    if renderer(&["helm"]).is_none() {
-        return;
-    }
-    let Some(server) = Server::start(&Setup::open()) else { return };
-    let (pusher, host) = (Pusher::open(&server), server.host());
-    pusher.chart("charts/shop", "1.2.0", &chart(&host)).await;
-    pusher.image("shop/web", "1.0.0").await;
+    let Some((_server, host)) = registry().await else { return };
     let text = releases(&host, "1.0.0", "9.9.9");
     let message = |options: &[&str]| {
         let report = check(&text, &host, options);
@@ -123,13 +121,7 @@ async fn chart_that_is_not_fetched_leaves_its_release_unverified() {
 
 #[tokio::test]
 async fn dependency_that_a_chart_lacks_is_fetched_into_a_copy() {
-    if renderer(&["helm"]).is_none() {
-        return;
-    }
-    let Some(server) = Server::start(&Setup::open()) else { return };
-    let (pusher, host) = (Pusher::open(&server), server.host());
-    pusher.chart("charts/shop", "1.2.0", &chart(&host)).await;
-    pusher.image("shop/web", "1.0.0").await;
+    let Some((_server, host)) = registry().await else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let umbrella = format!(
         "apiVersion: v2\nname: all\nversion: 0.1.0\ndependencies:\n  - {{name: shop, version: 1.x, repository: 'oci://{host}/charts'}}\n"
