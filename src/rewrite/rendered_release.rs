@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::Inventory;
 use crate::resource::ResourceName;
-use crate::resource::workload::values::{ReleaseId, ReleaseKey, ValueText};
+use crate::resource::workload::values::{NoLookup, ReferenceTarget, ReleaseId, ReleaseKey, ValueText};
 use crate::resource::workload::{ImageText, ImageUse, PodOrigin, ResourceId, Skip};
-use crate::rewrite::release_values::{InputLookup, images_in, texts_in};
+use crate::rewrite::release_values::{InputLookup, releases_in, texts_in};
 use crate::text::source::{RenderedRelease, SourceId, SourceOrigin, Sources, Span};
 
 /// Gives the rendered objects what only their release knows, and leads their images to the values that decide them.
@@ -91,7 +91,8 @@ fn take_values(
 /// Reads all scalars in the values of the releases.
 fn read_texts(values: &mut BTreeMap<ReleaseKey, ReleaseValues>, inventory: &Inventory, sources: &Sources) {
     let files: BTreeSet<SourceId> = values.keys().map(|(span, _)| span.source).collect();
-    let lookup = InputLookup::new(&inventory.kustomizations, &inventory.chart_sources, sources, files.iter().copied());
+    let references = inventory.releases.iter().flat_map(|release| &release.references);
+    let lookup = InputLookup::new(&inventory.kustomizations, &inventory.chart_sources, sources, references);
     for (span, texts) in files.into_iter().flat_map(|file| texts_in(file, sources, &lookup)) {
         for (_, own) in values.iter_mut().filter(|((place, _), _)| *place == span) {
             own.texts.clone_from(&texts);
@@ -113,25 +114,24 @@ fn lead_to_bases(values: &mut BTreeMap<ReleaseKey, ReleaseValues>, inventory: &I
     if based.is_empty() {
         return;
     }
-    let lookup = InputLookup::new(
-        &inventory.kustomizations,
-        &inventory.chart_sources,
-        sources,
-        based.iter().map(|(file, ..)| *file),
-    );
-    let mut bases: BTreeMap<SourceId, Vec<(ResourceName, ImageUse)>> = BTreeMap::new();
+    let bases: BTreeSet<SourceId> = based.iter().map(|(file, ..)| *file).collect();
+    let references = bases.iter().flat_map(|file| releases_in(*file, sources, &NoLookup));
+    let references: Vec<ReferenceTarget> =
+        references.flat_map(|(_, releases, _)| releases).flat_map(|release| release.references).collect();
+    let lookup = InputLookup::new(&inventory.kustomizations, &inventory.chart_sources, sources, references.iter());
+    let bases: BTreeMap<SourceId, _> =
+        bases.into_iter().map(|file| (file, releases_in(file, sources, &lookup))).collect();
     for (file, name, own) in based {
-        let written = bases.entry(file).or_insert_with(|| images_in(file, sources, &lookup));
         // kustomize may have added a prefix or a suffix.
         let is_same = |written: &ResourceName| match (&written.name, &name.name) {
             (Some(base), Some(built)) => written.kind == name.kind && built.contains(base.as_str()),
             _ => false,
         };
+        let written = bases.get(&file).into_iter().flatten().filter(|(object, ..)| is_same(object));
+        let written: Vec<&ImageUse> = written.flat_map(|(.., images)| images).collect();
         for image in &mut own.images {
-            let same = |(object, other): &&(ResourceName, ImageUse)| {
-                is_same(object) && other.path == image.path && other.text.value == image.text.value
-            };
-            if let Some((_, other)) = written.iter().find(same) {
+            let same = |other: &&&ImageUse| other.path == image.path && other.text.value == image.text.value;
+            if let Some(other) = written.iter().find(same) {
                 image.text.span = other.text.span;
                 image.decided_by.clone_from(&other.decided_by);
             }

@@ -138,7 +138,7 @@ mod tests {
             incomplete: 0,
             first_incomplete: None,
             unread: None,
-            has_references: false,
+            references: Vec::new(),
             is_rendered: false,
             unfetched: None,
             service_account: None,

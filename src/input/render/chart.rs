@@ -29,7 +29,7 @@ pub(super) fn find(sources: &Sources) -> Vec<Job> {
             continue;
         }
         let covers = files().filter(|(_, other)| is_covered(chart, other.name())).map(|(id, _)| id).collect();
-        jobs.push(Job { folder: chart.to_owned(), file, covers, kind: JobKind::Chart, is_installed: false });
+        jobs.push(Job { folder: chart.to_owned(), file, covers, kind: JobKind::Chart });
     }
     jobs
 }

@@ -51,7 +51,7 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<
         // only).
         let wraps = !sources.get(*file).text().lines().any(|line| line.starts_with("openapi"));
         let kind = JobKind::Kustomization { wraps };
-        jobs.push(Job { folder: folder.to_owned(), file: *file, covers: covers.collect(), kind, is_installed: false });
+        jobs.push(Job { folder: folder.to_owned(), file: *file, covers: covers.collect(), kind });
     }
     jobs
 }

@@ -21,7 +21,7 @@ use futures_util::stream::{self, StreamExt as _};
 use tempfile::TempDir;
 
 pub use chart::is_release_name;
-use release::ReleaseJob;
+use release::{ReleaseChart, ReleaseJob};
 
 use crate::error::UsageError;
 use crate::input::find_program;
@@ -111,8 +111,17 @@ struct Job {
     /// The sources that its rendering replaces.
     covers: BTreeSet<SourceId>,
     kind: JobKind,
-    /// Whether a release installs the chart.
-    is_installed: bool,
+}
+
+impl Job {
+    /// The folder of the chart that is rendered, if it is in the inputs.
+    fn chart_folder(&self) -> Option<&str> {
+        match &self.kind {
+            JobKind::Chart => Some(&self.folder),
+            JobKind::Release(release) => release.folder(),
+            JobKind::Kustomization { .. } => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -169,18 +178,16 @@ impl<'o> Renderer<'o> {
     /// # Errors
     /// There is something to render, but no tool to render it with.
     pub fn charts(&self, sources: &Sources, parts: &[Inventory]) -> Result<Option<Rendered>, UsageError> {
-        let mut jobs = chart::find(sources);
+        let charts = chart::find(sources);
         let mut releases = release::find(sources, parts, &self.bench);
         let Some(unfetched) = self.fetch(&mut releases) else { return Ok(None) };
+        let releases: Vec<Job> = releases.into_iter().map(|release| release.into_job(&charts)).collect();
         // A chart that releases install is not deployed with its own values.
-        let installed: BTreeSet<&str> = releases.iter().filter_map(|release| release.folder.as_deref()).collect();
-        for job in &mut jobs {
-            job.is_installed = installed.contains(job.folder.as_str());
-        }
-        let mut all: Vec<Job> = releases.into_iter().map(|release| release.into_job(&jobs)).collect();
-        jobs.retain(|job| !job.is_installed);
-        all.append(&mut jobs);
-        let rendered = self.run(sources, all)?;
+        let installed: BTreeSet<&str> = releases.iter().filter_map(Job::chart_folder).collect();
+        let (_, mut jobs): (Vec<Job>, Vec<Job>) =
+            charts.into_iter().partition(|chart| installed.contains(chart.folder.as_str()));
+        jobs.extend(releases);
+        let rendered = self.run(sources, jobs)?;
         Ok(rendered.map(|rendered| Rendered { unfetched, ..rendered }))
     }
 
@@ -196,14 +203,14 @@ impl<'o> Renderer<'o> {
             for (release, fetched) in releases.iter_mut().zip(fetched) {
                 match fetched {
                     None => {}
-                    Some(Ok(archive)) => release.archive = Some(archive),
+                    Some(Ok(archive)) => release.chart = ReleaseChart::Archive(archive),
                     Some(Err(error)) => {
                         unfetched.push(Unfetched { span: release.origin.span, message: error.to_string() });
                     }
                 }
             }
         }
-        releases.retain(ReleaseJob::has_chart);
+        releases.retain(|release| !matches!(release.chart, ReleaseChart::Elsewhere(_)));
         Some(unfetched)
     }
 
@@ -221,17 +228,12 @@ impl<'o> Renderer<'o> {
 
     /// Runs a tool for one job, with the dependencies of a chart fetched that it lacks.
     async fn run_one(&self, at: usize, job: &Job) -> Result<String, String> {
-        let is_folder = match &job.kind {
-            JobKind::Chart => true,
-            JobKind::Release(release) => release.folder.is_some(),
-            JobKind::Kustomization { .. } => false,
-        };
-        let copy = match self.fetcher.as_ref().filter(|_| is_folder) {
-            Some(fetcher) => {
+        let copy = match (&self.fetcher, job.chart_folder()) {
+            (Some(fetcher), Some(folder)) => {
                 let to = self.bench.home.path().join(format!("chart-of-{at}"));
-                fetch::complete(Path::new(&path_argument(&job.folder)), &to, fetcher).await?
+                fetch::complete(Path::new(&path_argument(folder)), &to, fetcher).await?
             }
-            None => None,
+            _ => None,
         };
         self.tools.run((at, copy.as_deref()), job, &self.bench).await
     }

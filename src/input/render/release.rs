@@ -1,7 +1,6 @@
 //! The charts of releases, rendered with the values, the name and the namespace of the release.
 #![expect(clippy::disallowed_methods, reason = "writes the values that Helm reads")]
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use crate::input::render::{Bench, Job, JobKind, path_argument};
 use crate::inventory::Inventory;
 use crate::registry::chart::{ChartError, ChartFetcher, ChartRequest};
 use crate::resource::deployer::Deployer;
-use crate::resource::kustomization::folder;
+use crate::resource::deployer::own_repository::{OwnRepositories, without_end};
 use crate::resource::workload::values::{
     ChartSource, FoundReference, Installer, ParameterText, ReferenceLookup as _, RenderInput, RenderValues,
     SourceTable, render_inputs,
@@ -33,19 +32,25 @@ pub(super) struct ReleaseJob {
     file: SourceId,
     /// The folder of that file.
     file_folder: String,
-    /// The folder of the chart, if it is in the inputs.
-    pub(super) folder: Option<String>,
-    /// The chart as an archive, if it is not.
-    pub(super) archive: Option<PathBuf>,
-    /// Where the chart is, if it is neither.
-    request: Option<Result<ChartRequest, ChartError>>,
+    pub(super) chart: ReleaseChart,
     /// The files of values, in Helm's order. `Err` is why they could not be written.
     values: Result<Vec<PathBuf>, String>,
     parameters: Vec<ParameterText>,
     runs_tests: bool,
 }
 
-/// Returns the releases whose chart is in the inputs.
+/// Where the chart of a release is.
+#[derive(Debug)]
+pub(super) enum ReleaseChart {
+    /// A folder of the inputs, written like the names of sources.
+    Folder(String),
+    /// An archive on this machine.
+    Archive(PathBuf),
+    /// In a registry or a repository, from which it is to be fetched.
+    Elsewhere(Result<ChartRequest, ChartError>),
+}
+
+/// Returns the releases whose chart is in the inputs, or is to be fetched.
 pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) -> Vec<ReleaseJob> {
     let with_releases = parts.iter().zip(0..).filter(|(part, _)| !part.releases.is_empty());
     let ids: Vec<SourceId> = with_releases.map(|(_, at)| SourceId(at)).collect();
@@ -54,54 +59,64 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
     }
     let kustomizations: Vec<_> = parts.iter().flat_map(|part| part.kustomizations.iter().cloned()).collect();
     let chart_sources: Vec<ChartSource> = parts.iter().flat_map(|part| part.chart_sources.iter().cloned()).collect();
-    let lookup = InputLookup::new(&kustomizations, &chart_sources, sources, ids.iter().copied());
     let inputs = ids.iter().flat_map(|&id| {
         let own = render_inputs(id, sources.get(id)).into_iter().chain(render_inputs_of_sets(id, sources));
         own.map(move |input| (id, input))
     });
     let (configs, inputs): (Vec<_>, Vec<_>) = inputs.partition(|(_, input)| input.object.kind == "HelmChartConfig");
-    let mut configured: BTreeMap<String, Vec<RenderValues>> = BTreeMap::new();
-    for (_, config) in configs {
-        configured.entry(config.object.name.unwrap_or_default()).or_default().extend(config.values);
-    }
+    let references = configs.iter().chain(&inputs).flat_map(|(_, input)| &input.values);
+    let references = references.filter_map(|values| match values {
+        RenderValues::Elsewhere(reference, _) => Some(&reference.target),
+        RenderValues::Text(_) => None,
+    });
+    let lookup = InputLookup::new(&kustomizations, &chart_sources, sources, references);
     let charts = SourceTable::new(&chart_sources);
     let folder_of = |id: SourceId, input: &RenderInput| {
         let path = input.chart.chart.as_deref().filter(|_| input.is_folder);
         path.and_then(|path| lookup.chart_folder(id, path))
     };
-    let repositories = Repositories::new(parts, inputs.iter().filter(|(id, input)| folder_of(*id, input).is_some()));
+    let of_charts = inputs.iter().filter(|(id, input)| folder_of(*id, input).is_some());
+    let of_folders = parts.iter().flat_map(|part| part.deployments.iter().map(move |own| (part, own)));
+    let of_folders = of_folders.filter(|(part, own)| {
+        let file = part.resource(own.resource).span.source;
+        lookup.has_folder(file, &own.path.value)
+    });
+    let of_folders = of_folders.filter_map(|(_, own)| Some((own.deployer, own.repository()?)));
+    let repositories: Vec<_> = of_charts.filter_map(|(_, input)| repository(input)).collect();
+    let named = repositories.iter().map(|(deployer, name)| (*deployer, name.as_str()));
+    let own = OwnRepositories::new(named.chain(of_folders));
+    // A release that names no repository has its chart beside it.
+    let is_own = |input: &RenderInput| repository(input).is_none_or(|(deployer, name)| own.contains(deployer, &name));
     let mut jobs = Vec::new();
     for (id, mut input) in inputs {
         let at = jobs.len();
-        let folder = folder_of(id, &input).filter(|_| repositories.is_own(&input));
-        let archive = match &input.content {
-            Some(content) => decoded(content, &bench.home.path().join(format!("chart-{at}.tgz"))),
-            None => None,
+        let folder = folder_of(id, &input).filter(|_| is_own(&input));
+        let archive = || {
+            let content = input.content.as_deref()?;
+            decoded(content, &bench.home.path().join(format!("chart-{at}.tgz"))).map(ReleaseChart::Archive)
         };
-        let is_elsewhere = folder.is_none() && archive.is_none();
-        let request = match is_elsewhere && bench.options.fetch.is_some() {
-            true => fetch::request(input.installer, &charts.complete(&input.chart)),
-            false => None,
+        let elsewhere = || {
+            bench.options.fetch.as_ref()?;
+            fetch::request(input.installer, &charts.complete(&input.chart)).map(ReleaseChart::Elsewhere)
         };
-        if is_elsewhere && request.is_none() {
-            continue;
-        }
-        if input.object.kind == "HelmChart" {
-            // Its values take precedence (`pkg/controllers/chart/chart.go` of the helm-controller of k3s).
-            let more = input.object.name.as_ref().and_then(|name| configured.get(name));
-            input.values.extend(more.into_iter().flatten().cloned());
+        let Some(chart) = folder.map(ReleaseChart::Folder).or_else(archive).or_else(elsewhere) else { continue };
+        let is_configured = |config: &RenderInput| {
+            let (chart, config) = (&input.object, &config.object);
+            let is_near =
+                chart.namespace.is_none() || config.namespace.is_none() || chart.namespace == config.namespace;
+            chart.kind == "HelmChart" && chart.name == config.name && is_near
+        };
+        // Its values take precedence (`pkg/controllers/chart/chart.go` of the helm-controller of k3s).
+        for (_, config) in configs.iter().filter(|(_, config)| is_configured(config)).cloned().collect::<Vec<_>>() {
+            input.values.extend(config.values);
+            input.unread = input.unread.or(config.unread);
         }
         let (texts, unread) = texts(&input, id, &lookup);
         let unread = unread.or_else(|| texts.iter().any(|text| has_variable(text)).then(|| VARIABLES.to_owned()));
-        let source = sources.get(id);
-        let file_folder = match source.origin() {
-            crate::text::source::SourceOrigin::Rendered(rendering) => rendering.folder.clone(),
-            _ => folder_name(source.name()),
-        };
         jobs.push(ReleaseJob {
             name: release_name(&input),
             file: id,
-            file_folder,
+            file_folder: lookup.folder_of(id),
             values: write(&texts, at, bench),
             parameters: input.parameters,
             runs_tests: input.runs_tests,
@@ -109,60 +124,27 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
                 name: input.object.to_string(),
                 span: input.key.0,
                 release_name: input.key.1,
-                is_remote: folder.is_none(),
+                is_remote: !matches!(chart, ReleaseChart::Folder(_)),
                 namespace: input.namespace.or_else(|| bench.options.namespace.clone()),
                 unread: input.unread.or(unread),
                 is_post_rendered: input.is_post_rendered,
             },
-            folder,
-            archive,
-            request,
+            chart,
         });
     }
     jobs
 }
 
-fn folder_name(file: &str) -> String {
-    folder(file).to_owned()
-}
-
-/// The repositories that charts and folders in the inputs are said to be from: most of them are from this one.
-struct Repositories(BTreeMap<(Deployer, String), usize>);
-
-impl Repositories {
-    fn new<'i>(parts: &[Inventory], with_chart: impl Iterator<Item = &'i (SourceId, RenderInput)>) -> Self {
-        let mut counts = BTreeMap::new();
-        let deployments = parts.iter().flat_map(|part| &part.deployments);
-        let of_deployments = deployments.filter_map(|own| Some((own.deployer, plain(own.source.as_deref()?))));
-        for key in with_chart.filter_map(|(_, input)| repository(input)).chain(of_deployments) {
-            *counts.entry(key).or_default() += 1;
-        }
-        Self(counts)
-    }
-
-    /// Whether no other repository is named as often for the same tool. A release that names none has its chart beside
-    /// it.
-    fn is_own(&self, input: &RenderInput) -> bool {
-        let Some(key) = repository(input) else { return true };
-        let own = self.0.get(&key).copied().unwrap_or_default();
-        self.0.iter().all(|(other, count)| other.0 != key.0 || *other == key || *count < own)
-    }
-}
-
+/// The Git repository that a release names for its chart.
 fn repository(input: &RenderInput) -> Option<(Deployer, String)> {
     match input.installer {
         Installer::Flux => {
-            let source = input.chart.source.as_ref()?;
+            let source = input.chart.source.as_ref().filter(|source| source.kind == "GitRepository")?;
             Some((Deployer::Flux, format!("{}/{}", source.kind, source.name)))
         }
-        Installer::ArgoCd => Some((Deployer::ArgoCd, plain(input.chart.repository.as_deref()?))),
+        Installer::ArgoCd => Some((Deployer::ArgoCd, without_end(input.chart.repository.as_deref()?).to_owned())),
         _ => None,
     }
-}
-
-fn plain(source: &str) -> String {
-    let source = source.trim_end_matches('/');
-    source.strip_suffix(".git").unwrap_or(source).to_owned()
 }
 
 /// What is unread if values contain a variable of Flux or Fleet: it may be part of a condition.
@@ -216,25 +198,29 @@ fn release_name(input: &RenderInput) -> String {
 }
 
 impl ReleaseJob {
-    /// Whether the chart is at hand.
-    pub(super) fn has_chart(&self) -> bool {
-        self.folder.is_some() || self.archive.is_some()
+    /// The folder of the chart, if it is in the inputs.
+    pub(super) fn folder(&self) -> Option<&str> {
+        match &self.chart {
+            ReleaseChart::Folder(folder) => Some(folder),
+            ReleaseChart::Archive(_) | ReleaseChart::Elsewhere(_) => None,
+        }
     }
 
-    /// Fetches the chart; `None` if it is at hand.
+    /// Fetches the chart if it is elsewhere. The result is `None` if it is at hand.
     pub(super) async fn fetch(&self, fetcher: &ChartFetcher) -> Option<Result<PathBuf, ChartError>> {
-        match self.request.clone()? {
-            Ok(request) => Some(fetcher.fetch(&request).await.map(|fetched| fetched.path)),
-            Err(error) => Some(Err(error)),
+        match &self.chart {
+            ReleaseChart::Folder(_) | ReleaseChart::Archive(_) => None,
+            ReleaseChart::Elsewhere(Ok(request)) => Some(fetcher.fetch(request).await.map(|fetched| fetched.path)),
+            ReleaseChart::Elsewhere(Err(error)) => Some(Err(error.clone())),
         }
     }
 
     /// Returns the job of rendering the chart; `charts` are those of the inputs.
     pub(super) fn into_job(self, charts: &[Job]) -> Job {
-        let chart = charts.iter().find(|chart| Some(&chart.folder) == self.folder.as_ref());
-        let folder = self.folder.clone().unwrap_or_else(|| self.file_folder.clone());
+        let chart = charts.iter().find(|chart| Some(chart.folder.as_str()) == self.folder());
         let covers = chart.map(|chart| chart.covers.clone()).unwrap_or_default();
-        Job { folder, file: self.file, covers, kind: JobKind::Release(Box::new(self)), is_installed: false }
+        let folder = self.folder().unwrap_or(&self.file_folder).to_owned();
+        Job { folder, file: self.file, covers, kind: JobKind::Release(Box::new(self)) }
     }
 
     /// Returns the arguments of `helm template`. `copy` is the folder to render in place of the chart's own.
@@ -242,11 +228,11 @@ impl ReleaseJob {
     /// # Errors
     /// The values could not be written.
     pub(super) fn arguments(&self, copy: Option<&Path>) -> Result<Vec<OsString>, String> {
-        let chart = match (&self.folder, &self.archive) {
-            (Some(_), _) if copy.is_some() => copy.map(|copy| copy.as_os_str().to_owned()).unwrap_or_default(),
-            (Some(folder), _) => path_argument(folder),
-            (None, Some(archive)) => archive.clone().into_os_string(),
-            (None, None) => return Err("its chart is not in the inputs".to_owned()),
+        let chart = match (&self.chart, copy) {
+            (ReleaseChart::Folder(_), Some(copy)) => copy.as_os_str().to_owned(),
+            (ReleaseChart::Folder(folder), None) => path_argument(folder),
+            (ReleaseChart::Archive(archive), _) => archive.clone().into_os_string(),
+            (ReleaseChart::Elsewhere(_), _) => return Err("its chart was not fetched".to_owned()),
         };
         let namespace = self.origin.namespace.as_deref().unwrap_or(UNKNOWN_NAMESPACE);
         let mut arguments = vec!["template".into(), self.name.clone().into(), chart, KUBE_VERSION.into()];

@@ -9,8 +9,10 @@ pub(crate) mod build_environment;
 pub(crate) mod envsubst;
 mod flux;
 pub(crate) mod image_override;
+pub(crate) mod own_repository;
 
-use crate::resource::deployer::application_set::Application;
+use crate::resource::deployer::application_set::{Application, UNKNOWN};
+use crate::resource::deployer::own_repository::without_end;
 use crate::resource::kustomization::{DeployerDoubt, ImageRule, Patch};
 use crate::resource::workload::ResourceId;
 use crate::resource::{self, Object};
@@ -50,6 +52,18 @@ pub struct Deployment {
     pub overrides: Overrides,
     /// The variables that are replaced in everything that is built; `None` if text is left as it is.
     pub variables: Option<Variables>,
+}
+
+impl Deployment {
+    /// The Git repository that the object names. Artifacts of other kinds are often made from this repository, one for
+    /// each part of it.
+    pub(crate) fn repository(&self) -> Option<&str> {
+        let source = self.source.as_deref().filter(|source| !source.contains(UNKNOWN))?;
+        match self.deployer {
+            Deployer::ArgoCd => Some(without_end(source)),
+            Deployer::Flux => source.starts_with("GitRepository/").then_some(source),
+        }
+    }
 }
 
 /// The changes that a GitOps object makes to a kustomization before it is built.

@@ -20,6 +20,7 @@ use crate::inventory::Inventory;
 use crate::resource::deployer::application_set::{UNKNOWN, fits};
 use crate::resource::deployer::argo_directory::{Filter, SKIPPED, UnknownPattern};
 use crate::resource::deployer::image_override::{self, FluxMerge, ImageEntry, merge_images, set_images};
+use crate::resource::deployer::own_repository::{OwnRepositories, without_end};
 use crate::resource::deployer::{Deployer, Deployment, Overrides};
 use crate::resource::kustomization::{
     DeployedBy, DeployerDoubt, ImageRule, Kustomization, folder, is_file_name, member_path, normalise, without_file,
@@ -49,22 +50,20 @@ pub(super) fn derive(
         inventory.deployments.iter().map(|deployment| tree.folders_of(deployment, inventory, sources)).collect();
     inventory.missing_folders = missing(inventory, &places, &tree, sources);
     let inventory = &*inventory;
-    let own_sources = [Deployer::Flux, Deployer::ArgoCd].map(|deployer| most_common(inventory, &places, deployer));
+    let found = inventory.deployments.iter().zip(&places).filter(|(_, places)| !places.is_empty());
+    let own = OwnRepositories::new(found.filter_map(|(own, _)| Some((own.deployer, own.repository()?))));
     let mut entries = 0;
     let mut given_up = BTreeSet::new();
     let mut variables = None;
     let mut derived = Vec::new();
     for (at, (deployment, places)) in inventory.deployments.iter().zip(&places).enumerate() {
         let span = deployment.path.span;
+        let by = deployment.deployer;
         let generated_from = deployment.generated_from.iter().map(|url| without_end(url));
         let is_pattern = deployment.path.value.contains(UNKNOWN);
         let mut doubt = if places.len() > 1 && !is_pattern {
             Some((span, DeployerDoubt::AmbiguousPath))
-        } else if repository(deployment)
-            .into_iter()
-            .chain(generated_from)
-            .any(|name| !own_sources.contains(&Some(name)))
-        {
+        } else if !deployment.repository().into_iter().chain(generated_from).all(|name| own.contains(by, name)) {
             Some((span, DeployerDoubt::OtherRepository))
         } else {
             deployment.overrides.doubt
@@ -119,36 +118,6 @@ fn missing(inventory: &Inventory, places: &[Vec<String>], tree: &Tree<'_>, sourc
         places.is_empty() && !is_root && !tree.may_have(own, inventory, sources)
     });
     found.map(|(own, _)| own.path.span).collect::<BTreeSet<Span>>().into_iter().collect()
-}
-
-/// The repository that most of the deployments with a folder in the inputs name: it is this one. `None` if two are
-/// named as often.
-fn most_common<'i>(inventory: &'i Inventory, places: &[Vec<String>], deployer: Deployer) -> Option<&'i str> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let found = inventory.deployments.iter().zip(places).filter(|(_, places)| !places.is_empty());
-    let found = found.filter(|(deployment, _)| deployment.deployer == deployer);
-    for source in found.filter_map(|(deployment, _)| repository(deployment)) {
-        *counts.entry(source).or_default() += 1;
-    }
-    let most = counts.values().copied().max()?;
-    let mut common = counts.into_iter().filter(|(_, count)| *count == most).map(|(source, _)| source);
-    common.next().filter(|_| common.next().is_none())
-}
-
-/// The Git repository of a deployment. Artifacts of other kinds are often made from this repository, one for each
-/// part of it.
-fn repository(deployment: &Deployment) -> Option<&str> {
-    let source = deployment.source.as_deref().filter(|source| !source.contains(UNKNOWN))?;
-    match deployment.deployer {
-        Deployer::ArgoCd => Some(without_end(source)),
-        Deployer::Flux => source.starts_with("GitRepository/").then_some(source),
-    }
-}
-
-/// The URL of a repository without the end that makes no difference (`NormalizeGitURL` in `util/git/git.go` of
-/// Argo CD).
-fn without_end(url: &str) -> &str {
-    url.strip_suffix(".git").unwrap_or(url)
 }
 
 /// The folders of the inputs.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource;
-use crate::resource::kustomization::{Kustomization, folder, is_file_name, member_path, normalise};
+use crate::resource::kustomization::{Generator, Kustomization, folder, is_file_name, member_path, normalise};
 use crate::resource::workload::values::{
     ChartDefaults, ChartName, ChartSource, FileBase, FoundReference, FoundText, ReferenceLookup, ReferenceTarget,
     SourceTable, ValuesReference, defaults,
@@ -43,20 +43,17 @@ enum Data {
 const MAX_BYTES: usize = 64 << 20;
 
 impl<'s> InputLookup<'s> {
-    /// Collects what the releases in some of the sources may refer to.
-    pub fn new(
+    /// Collects what references may lead to.
+    pub fn new<'r>(
         kustomizations: &[Kustomization],
         chart_sources: &'s [ChartSource],
         sources: &'s Sources,
-        of_releases: impl Iterator<Item = SourceId>,
+        references: impl Iterator<Item = &'r ReferenceTarget>,
     ) -> Self {
         let files = sources.iter().filter(|(_, source)| *source.origin() == SourceOrigin::File && source.is_readable());
         let files = files.map(|(id, source)| (normalise(source.name()), id)).collect();
         let mut lookup = Self { sources, files, charts: SourceTable::new(chart_sources), config_maps: BTreeMap::new() };
-        let mut names = BTreeSet::new();
-        for source in of_releases {
-            names_in(source, sources, &mut names);
-        }
+        let names: BTreeSet<&str> = references.filter_map(ReferenceTarget::config_map).collect();
         if !names.is_empty() {
             lookup.read_config_maps(&names);
             lookup.read_generators(kustomizations, &names);
@@ -65,7 +62,7 @@ impl<'s> InputLookup<'s> {
     }
 
     /// Returns the folder that the name of a source is in: for a tool's output, the folder that was rendered.
-    fn folder_of(&self, source: SourceId) -> String {
+    pub fn folder_of(&self, source: SourceId) -> String {
         match self.sources.get(source).origin() {
             SourceOrigin::Rendered(rendering) => normalise(&rendering.folder),
             _ => normalise(folder(self.sources.get(source).name())),
@@ -78,12 +75,8 @@ impl<'s> InputLookup<'s> {
             return None;
         }
         let own = self.folder_of(source);
-        let mut roots = vec![own.as_str()];
-        while let Some(root) = roots.last().filter(|root| !root.is_empty()) {
-            roots.push(folder(root));
-        }
         let found: BTreeSet<SourceId> =
-            roots.iter().filter_map(|root| self.files.get(&member_path(root, path)).copied()).collect();
+            roots(&own).filter_map(|root| self.files.get(&member_path(root, path)).copied()).collect();
         found.first().copied().filter(|_| found.len() == 1)
     }
 
@@ -102,6 +95,15 @@ impl<'s> InputLookup<'s> {
         Some(folder(self.sources.get(file).name()).to_owned())
     }
 
+    /// Whether the inputs have a folder at a path below one of the folders that a source is in.
+    pub fn has_folder(&self, source: SourceId, path: &str) -> bool {
+        let own = self.folder_of(source);
+        roots(&own).any(|root| {
+            let inside = format!("{}/", member_path(root, path.trim_start_matches('/')));
+            self.files.range(inside.clone()..).next().is_some_and(|(file, _)| file.starts_with(&inside))
+        })
+    }
+
     fn file(&self, path: &str, base: &FileBase, source: SourceId, chart: Option<&str>) -> Option<SourceId> {
         match base {
             FileBase::Release => self.files.get(&member_path(&self.folder_of(source), path)).copied(),
@@ -113,7 +115,7 @@ impl<'s> InputLookup<'s> {
         }
     }
 
-    fn read_config_maps(&mut self, names: &BTreeSet<String>) {
+    fn read_config_maps(&mut self, names: &BTreeSet<&str>) {
         let mut left = MAX_BYTES;
         let sources = self.sources;
         for (id, source) in sources.iter().filter(|(_, source)| source.text().contains("ConfigMap")) {
@@ -124,7 +126,7 @@ impl<'s> InputLookup<'s> {
                     resource::objects(root, &mut objects);
                 }
                 for object in objects {
-                    let name = object.name.name.filter(|name| names.contains(name));
+                    let name = object.name.name.filter(|name| names.contains(name.as_str()));
                     let Some(name) = name.filter(|_| object.name.kind == "ConfigMap") else { continue };
                     let mut data = BTreeMap::new();
                     for entry in object.node.get("data").into_iter().flat_map(Node::entries) {
@@ -144,12 +146,10 @@ impl<'s> InputLookup<'s> {
         }
     }
 
-    fn read_generators(&mut self, kustomizations: &[Kustomization], names: &BTreeSet<String>) {
-        let mut left = MAX_BYTES;
+    fn read_generators(&mut self, kustomizations: &[Kustomization], names: &BTreeSet<&str>) {
         for own in kustomizations {
-            let generates = |generator: &crate::resource::kustomization::Generator| {
-                generator.kind == "ConfigMap" && names.contains(&generator.name)
-            };
+            let generates =
+                |generator: &Generator| generator.kind == "ConfigMap" && names.contains(generator.name.as_str());
             if !own.origins.generators.iter().any(generates) || !is_file_name(self.sources.get(own.span.source).name())
             {
                 continue;
@@ -159,7 +159,7 @@ impl<'s> InputLookup<'s> {
                 let Piece::Document(document) = piece else { return };
                 let generators = document.root().and_then(|root| root.get("configMapGenerator"));
                 for generator in generators.into_iter().flat_map(Node::items) {
-                    let Some(name) = generator.str("name").filter(|name| names.contains(*name)) else { continue };
+                    let Some(name) = generator.str("name").filter(|name| names.contains(name)) else { continue };
                     let mut map = ConfigMap {
                         source: own.span.source,
                         namespace: None,
@@ -174,10 +174,9 @@ impl<'s> InputLookup<'s> {
                     }
                     for literal in generator.get("literals").into_iter().flat_map(Node::items) {
                         if let Some((key, _)) = literal.as_str().and_then(|text| text.split_once('=')) {
-                            map.data.insert(key.to_owned(), of_text(literal, key, &mut 0));
+                            map.data.insert(key.to_owned(), Data::Unknown);
                         }
                     }
-                    left = left.saturating_sub(1);
                     self.config_maps.entry(name.to_owned()).or_default().push(map);
                 }
             });
@@ -249,6 +248,11 @@ impl ReferenceLookup for InputLookup<'_> {
     }
 }
 
+/// A folder and those that it is in.
+fn roots(own: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(own), |root| Some(folder(root)).filter(|_| !root.is_empty()))
+}
+
 fn of_text(node: Node<'_>, key: &str, left: &mut usize) -> Data {
     let Some(text) = node.as_str().filter(|text| text.len() <= *left) else { return Data::Unknown };
     *left -= text.len();
@@ -258,28 +262,4 @@ fn of_text(node: Node<'_>, key: &str, left: &mut usize) -> Data {
 
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// Adds the names of ConfigMaps that the releases in a source may refer to.
-fn names_in(id: SourceId, sources: &Sources, names: &mut BTreeSet<String>) {
-    let text = sources.get(id).text();
-    if !text.contains("valuesFrom") {
-        return;
-    }
-    yaml::read(id, text, false, &mut |piece| {
-        let Piece::Document(document) = piece else { return };
-        let mut objects = Vec::new();
-        if let Some(root) = document.root() {
-            resource::objects(root, &mut objects);
-        }
-        let references = objects.iter().filter_map(|object| object.node.at(&["spec", "valuesFrom"]));
-        let targets = ["targets", "targetCustomizations"].into_iter().filter_map(|key| document.root()?.get(key));
-        let holders = document.root().into_iter().chain(targets.flat_map(Node::items));
-        let of_fleet = holders.filter_map(|holder| holder.at(&["helm", "valuesFrom"]));
-        for source in references.chain(of_fleet).flat_map(Node::items) {
-            let named = Some(source).filter(|source| source.str("kind") == Some("ConfigMap"));
-            let named = named.or_else(|| source.get("configMapKeyRef"));
-            names.extend(named.and_then(|named| named.str("name")).map(str::to_owned));
-        }
-    });
 }

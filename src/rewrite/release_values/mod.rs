@@ -9,7 +9,7 @@ pub use generated::render_inputs_of_sets;
 pub use lookup::InputLookup;
 
 use crate::inventory::Inventory;
-use crate::resource::workload::values::{self, Release, ReleaseId, SourceTable, ValueText};
+use crate::resource::workload::values::{self, ReferenceLookup, Release, ReleaseId, SourceTable, ValueText};
 use crate::resource::workload::{ImageUse, PodId, ResourceId, WorkloadFacts};
 use crate::resource::{self, ResourceName, kustomization};
 use crate::text::source::{SourceId, Sources, Span};
@@ -25,7 +25,7 @@ pub(super) fn complete(inventory: &mut Inventory, sources: &Sources) {
     for release in &inventory.releases {
         let resource = inventory.resource(release.resource);
         let is_generated = resource.name.kind == generated::KIND;
-        if !(release.has_references || is_generated || has_defaults(release)) {
+        if release.references.is_empty() && !is_generated && !has_defaults(release) {
             continue;
         }
         let span = resource.span;
@@ -34,8 +34,8 @@ pub(super) fn complete(inventory: &mut Inventory, sources: &Sources) {
     if objects.is_empty() {
         return;
     }
-    let files = objects.keys().copied();
-    let lookup = InputLookup::new(&inventory.kustomizations, &inventory.chart_sources, sources, files);
+    let references = inventory.releases.iter().flat_map(|release| &release.references);
+    let lookup = InputLookup::new(&inventory.kustomizations, &inventory.chart_sources, sources, references);
     let read = objects.into_iter().flat_map(|(source, objects)| read(source, sources, &objects, &lookup));
     let read: Vec<_> = read.collect();
     for (object, facts) in read {
@@ -85,8 +85,12 @@ fn read(
     found
 }
 
-/// Returns the images in the values of the releases in a file, with their objects.
-pub(super) fn images_in(file: SourceId, sources: &Sources, lookup: &InputLookup<'_>) -> Vec<(ResourceName, ImageUse)> {
+/// Returns the releases in a file as they are written, with their objects.
+pub(super) fn releases_in(
+    file: SourceId,
+    sources: &Sources,
+    lookup: &dyn ReferenceLookup,
+) -> Vec<(ResourceName, Vec<Release>, Vec<ImageUse>)> {
     let mut found = Vec::new();
     yaml::read(file, sources.get(file).text(), false, &mut |piece| {
         let Piece::Document(document) = piece else { return };
@@ -97,7 +101,7 @@ pub(super) fn images_in(file: SourceId, sources: &Sources, lookup: &InputLookup<
         for object in objects {
             let mut facts = WorkloadFacts::default();
             if values::extract_with(&object, ResourceId(0), lookup, &mut facts) {
-                found.extend(facts.images.into_iter().map(|image| (object.name.clone(), image)));
+                found.push((object.name.clone(), facts.releases, facts.images));
             }
         }
     });

@@ -262,3 +262,21 @@ fn chart_of_another_repository_is_not_rendered() {
     assert!(of("a").starts_with("prod/web-prod") && of("c").starts_with("prod/api-prod"), "{found:#?}");
     assert!(!of("b").contains("-prod:"), "{found:#?}");
 }
+
+#[test]
+fn config_of_k3s_is_that_of_its_namespace() {
+    let script = "for word in \"$@\"; do case $word in --values=*) cat \"${word#--values=}\"; echo;; esac; done > \"$0.words\"; \
+                  echo '# nothing'";
+    let chart = "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata: {name: shop, namespace: kube-system}\nspec: \
+                 {chartContent: AAAA, valuesContent: 'a: 1'}\n";
+    let config = |namespace: &str, values: &str| {
+        format!(
+            "---\napiVersion: helm.cattle.io/v1\nkind: HelmChartConfig\nmetadata: {{name: shop, namespace: {namespace}}}\nspec: \
+             {{valuesContent: '{values}'}}\n"
+        )
+    };
+    let text = format!("{chart}{}{}", config("kube-system", "b: 2"), config("web", "c: 3"));
+    let stage = Stage::new(&[("k3s.yaml", &text)], &[("helm", script)]);
+    stage.run().arg(".").output();
+    assert_eq!(stage.written("helm", "words"), "a: 1\nb: 2\n");
+}

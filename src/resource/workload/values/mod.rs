@@ -81,8 +81,8 @@ pub struct Release {
     pub first_incomplete: Option<String>,
     /// The path of the first field whose values are not read: they are elsewhere, or not YAML.
     pub unread: Option<String>,
-    /// Whether some of its values are elsewhere, so that other inputs may complete it.
-    pub has_references: bool,
+    /// Where the values are that are elsewhere: other inputs may complete the release.
+    pub references: Vec<ReferenceTarget>,
     /// Whether its chart was rendered with its values: its images are those of the rendered objects.
     pub is_rendered: bool,
     /// Why its chart could not be fetched, if that was tried.
@@ -233,10 +233,9 @@ fn add<'d>(
     found: &mut WorkloadFacts<'d>,
 ) {
     let id = ReleaseId(found.releases.len() as u32);
-    let has_references = {
-        let all = reading.parts.iter().chain(reading.targets.iter().flatten());
-        all.into_iter().any(|part| matches!(part, Part::Elsewhere(..)))
-    };
+    let parts = reading.parts.iter().chain(reading.targets.iter().flatten());
+    let mut targets: Vec<ReferenceTarget> = parts.filter_map(Part::target).cloned().collect();
+    targets.dedup();
     let chart = reading.release.chart.chart.clone();
     let references = References { lookup, file: whole.source, chart: chart.as_deref() };
     let mut unread = reading.unread;
@@ -259,7 +258,7 @@ fn add<'d>(
         incomplete: nameless,
         first_incomplete: first_nameless,
         unread,
-        has_references,
+        references: targets,
         service_account: account,
         ..reading.release
     };
@@ -336,7 +335,7 @@ impl Sets<'_, '_> {
         let mut doubted = None;
         if parts.len() > 1 {
             for part in parts {
-                let mut words = BTreeMap::new();
+                let mut words = Default::default();
                 part.read(references, &mut |tree, place| words = walk::words(tree, place));
                 layers.add(words);
             }

@@ -1,6 +1,6 @@
 //! The forms in which a release has values: a mapping, a YAML text within a string, or a reference.
 
-use super::reference::{FoundReference, ReferenceLookup, ValuesReference};
+use super::reference::{FoundReference, ReferenceLookup, ReferenceTarget, ValuesReference};
 use crate::resource::workload::custom::walk::{Step, render};
 use crate::resource::workload::path::join;
 use crate::text::source::{SourceId, Span};
@@ -56,6 +56,14 @@ impl<'l> References<'l> {
 }
 
 impl Part<'_> {
+    /// Where the values are, if they are elsewhere.
+    pub(super) fn target(&self) -> Option<&ReferenceTarget> {
+        match self {
+            Self::Elsewhere(reference, _) => Some(&reference.target),
+            Self::Tree(..) | Self::Text(..) => None,
+        }
+    }
+
     pub(super) fn path(&self) -> &str {
         match self {
             Self::Tree(_, path) | Self::Text(_, path) | Self::Elsewhere(_, path) => path,

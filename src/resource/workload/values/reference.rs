@@ -41,6 +41,16 @@ pub enum ReferenceTarget {
     Unfollowed,
 }
 
+impl ReferenceTarget {
+    /// The name of the ConfigMap that the reference is to.
+    pub fn config_map(&self) -> Option<&str> {
+        match self {
+            Self::ConfigMap { name, .. } => Some(name),
+            Self::File { .. } | Self::Chart | Self::Unfollowed => None,
+        }
+    }
+}
+
 /// What the path of a file is relative to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileBase {

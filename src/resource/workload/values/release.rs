@@ -54,7 +54,7 @@ impl<'d> Reading<'d> {
                 incomplete: 0,
                 first_incomplete: None,
                 unread: None,
-                has_references: false,
+                references: Vec::new(),
                 is_rendered: false,
                 unfetched: None,
                 service_account: None,
